@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -290,6 +291,13 @@ class Pictures:
         return sorted(every[first : last + 1])
 
 
+def are_chosen(look: Looker, ids: list[int]) -> None:
+    """Wait until these photos are chosen, and no others."""
+    look.until(f"""{json.dumps(ids)}.join() === [...document.querySelectorAll('.choose:checked')]
+      .map((box) => Number(box.parentElement.dataset.id)).sort((one, other) => one - other).join()""")
+    says(look, len(ids))
+
+
 @pytest.mark.parametrize("look", [TALL], indirect=True)
 @pytest.mark.parametrize("path", ["/", "/search?q=format:jpeg"])
 def test_a_finger_that_goes_on_after_a_long_press_chooses_what_it_passes(look: Looker, path: str) -> None:
@@ -299,44 +307,32 @@ def test_a_finger_that_goes_on_after_a_long_press_chooses_what_it_passes(look: L
     x, y = finger.down(pictures.nth(1))
     says(look, 1)
     finger.move(x + 3, y + 3)
-    finger.move(*middle(pictures.nth(3)))
-    says(look, 3)
-    assert chosen(page) == pictures.ids(1, 3)
-    assert page.evaluate("scrollY") == 0  # the page does not go with it
-    finger.move(*middle(pictures.nth(2)))
-    says(look, 2)
-    finger.move(*middle(pictures.nth(0)))  # to the other side
-    says(look, 2)
-    assert chosen(page) == pictures.ids(0, 1)
+    for to, first, last in ((3, 1, 3), (2, 1, 2), (0, 0, 1), (1, 1, 1), (2, 1, 2)):
+        finger.move(*middle(pictures.nth(to)))
+        are_chosen(look, pictures.ids(first, last))
+        assert page.evaluate("scrollY") == 0  # the page does not go with it
     finger.up()
     assert page.url == look.base + path
 
 
 @pytest.mark.parametrize("look", [TALL], indirect=True)
 @pytest.mark.parametrize("path", ["/", "/search?q=format:jpeg"])
-def test_a_second_long_press_chooses_all_between_or_begins_another_range(look: Looker, path: str) -> None:
+def test_a_second_long_press_chooses_all_up_to_there_or_begins_another_range(look: Looker, path: str) -> None:
     page = look.open(path)
     pictures = Pictures(page)
     finger = Finger(look)
-    for photo, count in ((0, 1), (3, 4)):
-        finger.down(pictures.nth(photo))
-        says(look, count)
-        finger.up()
-    assert chosen(page) == pictures.ids(0, 3)
-    pictures.nth(1).tap()
-    says(look, 3)
-    finger.down(pictures.nth(4))  # what was let go is no beginning
-    says(look, 4)
+    finger.down(pictures.nth(0))
+    are_chosen(look, pictures.ids(0, 0))
     finger.up()
-    finger.down(pictures.nth(6))
-    says(look, 6)
-    finger.move(*middle(pictures.nth(7)))  # all from there, and not up to there
-    wanted = sorted([*pictures.ids(0, 0), *pictures.ids(2, 4), *pictures.ids(6, 7)])
-    for _ in range(100):
-        if chosen(page) == wanted:
-            break
-        page.wait_for_timeout(50)
-    assert chosen(page) == wanted
+    finger.down(pictures.nth(3))
+    are_chosen(look, pictures.ids(0, 3))
+    finger.move(*middle(pictures.nth(4)))  # all from there, and not up to there
+    are_chosen(look, sorted([*pictures.ids(0, 0), *pictures.ids(3, 4)]))
+    finger.up()
+    pictures.nth(3).tap()
+    are_chosen(look, sorted([*pictures.ids(0, 0), *pictures.ids(4, 4)]))
+    finger.down(pictures.nth(1))  # what was let go is no beginning
+    are_chosen(look, sorted([*pictures.ids(0, 1), *pictures.ids(4, 4)]))
     finger.up()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from photoindex.library.gallery import Edit, Snapshot, TimelineFilter
-from tests.browser.conftest import Looker, Shown, faults
+from tests.browser.conftest import LOOKS, Looker, Shown, faults
 
 WIDTHS = [{"viewport": {"width": wide, "height": 800}} for wide in (1280, 1360)]
 
@@ -99,3 +99,63 @@ def test_the_tools_of_a_search_are_one_line(look: Looker) -> None:
     page.locator("#order a", has_text="Rating").click()
     page.wait_for_url("**sort=rating*")
     page.wait_for_selector("#order summary:has-text('Rating')")
+
+
+PHONES = [{**LOOKS["phone"], "viewport": {"width": wide, "height": 700}} for wide in (320, 390)]
+
+
+@pytest.mark.parametrize("look", PHONES, indirect=True)
+def test_a_search_is_narrowed_on_a_phone(look: Looker, drawn: Shown) -> None:
+    page = look.open("/search?q=format:jpeg")
+    page.wait_for_selector(".choose")
+    lists = page.locator(".facets details")
+    assert lists.count() > 1
+    look.until("!document.querySelector('.facets details[open]')")
+    assert page.locator(".hit").first.bounding_box()["y"] < 700  # they leave the results on the screen
+    camera = page.locator(".facets summary", has_text="Camera")
+    camera.tap()
+    page.wait_for_selector(".facets a[href*=camera]")
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert faults(page) == []
+    page.evaluate("document.getElementById('results').old = true")
+    number = int(page.locator(".hit").last.get_attribute("data-id"))
+    name, _ = drawn.gallery.edit([number], Edit(favourite=True))
+    look.until("!document.getElementById('results').old")
+    assert page.locator(".facets details[open]").count() == 1  # as it was opened
+    drawn.gallery.undo(name)
+    page.locator(".facets a[href*=camera]").first.tap()
+    page.wait_for_selector(".chips")
+    assert "camera" in page.url
+
+
+@pytest.mark.parametrize("look", PHONES, indirect=True)
+@pytest.mark.parametrize("path", ["/", "/map", "/jobs", "/settings"])
+def test_the_link_to_the_page_that_is_shown_is_in_sight_on_a_phone(look: Looker, path: str) -> None:
+    page = look.open(path)
+    here = page.locator(".rail [aria-current]").bounding_box()
+    assert here["x"] >= 0
+    assert here["x"] + here["width"] <= page.viewport_size["width"] + 1
+
+
+@pytest.mark.parametrize("look", [{}, *PHONES], indirect=True)
+def test_a_caption_of_a_page_leaves_room_for_other_photos(look: Looker, drawn: Shown) -> None:
+    name, _ = drawn.gallery.edit([7], Edit(caption="a receipt of many lines " * 400))
+    page = look.open("/search?q=receipt")
+    assert page.locator(".hit[data-id='7']").bounding_box()["height"] < 600
+    look.open("/photo/7/similar")
+    assert page.locator("h1").bounding_box()["height"] < 300
+    look.open("/photo/7")
+    assert page.locator("#caption").text_content().count("receipt") == 400
+    assert page.locator("#caption").bounding_box()["height"] > 1000  # all of it
+    drawn.gallery.undo(name)
+
+
+def test_what_is_found_while_one_types_is_said(look: Looker) -> None:
+    page = look.open("/search")
+    page.locator("#q").focus()
+    page.keyboard.type("giraffes")
+    page.wait_for_selector("[role=status]:has-text('for “giraffes”')", state="attached")
+    page.keyboard.type("zzzz")
+    page.wait_for_selector("[role=status]:has-text('Nothing matches')", state="attached")
+    page.locator("#main").focus()
+    assert faults(page) == []

@@ -358,6 +358,10 @@ if (helpButton) {
   helpButton.addEventListener("click", () => document.getElementById("help").showModal());
 }
 
+// Where the links to the pages have no room beside each other, the one to this page is in sight.
+const here = document.querySelector(".rail [aria-current]");
+if (here) here.closest(".rail").scrollLeft = here.offsetLeft + here.offsetWidth / 2 - innerWidth / 2;
+
 // ---- signing out
 
 let signsOut = false;

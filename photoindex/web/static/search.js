@@ -42,7 +42,7 @@ async function showAt(url, { push = true, focus = false, typing = "", again = fa
     await load(asked, ["results"], { signal: mine.signal, again, arrange });
     if (push) history.replaceState(null, "", withFound(url));
     if (focus) document.querySelector("#results h1")?.focus({ preventScroll: true });
-    if (typing === "first") rest = setTimeout(() => showAt(url, { typing: "all", again: true }), REST);
+    if (typing === "first") rest = setTimeout(() => showAt(url, { typing: "all", again: true }).then(announce), REST);
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message, { bad: true });
   } finally {
@@ -53,8 +53,33 @@ async function showAt(url, { push = true, focus = false, typing = "", again = fa
   }
 }
 
+const opened = new Set(); // titles of what narrows a search, where it has room for one list at a time
+const isNarrow = matchMedia("(max-width: 720px)");
+
+/** Close the lists that narrow a search where they would lie before the results, but for those that someone opened. */
+function arrangeFacets() {
+  for (const list of document.querySelectorAll(".facets details")) {
+    list.open = !isNarrow.matches || opened.has(list.querySelector("summary").textContent);
+  }
+}
+
+document.getElementById("main").addEventListener("click", (event) => {
+  const title = event.target.closest(".facets summary");
+  if (!title || !isNarrow.matches) return;
+  if (!title.parentElement.open) opened.add(title.textContent);
+  else opened.delete(title.textContent);
+});
+isNarrow.addEventListener("change", arrangeFacets);
+
+/** Have a screen reader say what was found, when who typed it rests. */
+function announce() {
+  const heading = document.querySelector("#results h1");
+  document.getElementById("found-count").textContent = heading.textContent.trim();
+}
+
 function arrange() {
   localise(document.getElementById("results"));
+  if (isNarrow.matches) arrangeFacets();
   for (const name of ["tagging", "keeping"]) {
     const opener = document.getElementById(name);
     if (opener && !readOnly) opener.hidden = false;

@@ -91,5 +91,6 @@ class Events:
         return f"event: {name}\ndata: {json.dumps(state)}\n\n"
 
     def _read_state(self) -> dict[str, int]:
+        _, catalogue, _ = self._gallery.version()
         snapshot = self._gallery.snapshot()
-        return {"revision": snapshot.revision, "total": snapshot.count, "catalogue": self._gallery.revision()}
+        return {"revision": snapshot.revision, "total": snapshot.count, "catalogue": catalogue}

@@ -143,7 +143,7 @@ class Pages:
             "page": "search", "title": query or "Search", "query": query, "order": order, "orders": ORDER_NAMES,
             "typed": query, "view": view, "first": 0, "found": None, "hits": [], "problem": "", "suggestions": [],
             "facets": {}, "after": None, "chips": chips(query, self._gallery.common_words),
-            "revision": self._gallery.revision(),  # what is found is no older
+            "revision": self._revision(),
         }  # fmt: skip
         if not query:
             return "search.html", values
@@ -165,6 +165,12 @@ class Pages:
             "suggestions": [] if found.said_total or typing else self._gallery.suggest(query),
             "after": following if following < found.total else None,
         }  # fmt: skip
+
+    def _revision(self) -> str:
+        """Return the revisions of the catalogue and the timeline, as the stream of events has them too. To be called
+        before what is shown is read, which is no older then."""
+        _, catalogue, timeline = self._gallery.version()
+        return f"{catalogue}.{timeline}"
 
     def _set(self, call: Call, query: str) -> ResultSet:
         if call.query.get("set"):
@@ -204,7 +210,7 @@ class Pages:
         }  # fmt: skip
 
     def photo(self, call: Call) -> tuple[str, dict[str, Any]]:
-        revision = self._gallery.revision()  # what is shown is no older
+        revision = self._revision()
         photo, history = self._gallery.photo_with_history(call.number("id"))
         opened = opened_from.of(call).kept(self._gallery)
         query = opened.query
@@ -257,7 +263,7 @@ class Pages:
         return held
 
     def similar(self, call: Call) -> tuple[str, dict[str, Any]]:
-        revision = self._gallery.revision()
+        revision = self._revision()
         photo = self._gallery.photo(call.number("id"))
         try:
             found = self._gallery.find_similar(photo.id)
@@ -276,7 +282,7 @@ class Pages:
     def review(self, call: Call) -> tuple[str, dict[str, Any]]:
         queue = cast(ReviewQueue, call.choice("queue", QUEUES, "unsure"))
         query = query_of(call)
-        revision = self._gallery.revision()
+        revision = self._revision()
         try:
             ids = self._gallery.review_queue(REVIEWED, queue, query)
         except QueryError as error:

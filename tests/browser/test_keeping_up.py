@@ -329,7 +329,7 @@ def test_back_to_a_wider_timeline_leads_to_where_one_was_in_it(look: Looker) -> 
 
 def revision(page: Any) -> int:
     """The state of the library that a page knows of."""
-    return int(page.evaluate("document.documentElement.dataset.revision ?? 0"))
+    return int(page.evaluate("parseInt(document.documentElement.dataset.revision ?? 0)"))
 
 
 @pytest.mark.parametrize("status", [502, 401])
@@ -442,10 +442,10 @@ def test_a_photo_of_which_nothing_is_new_is_left_alone(look: Looker, drawn: Show
     page = look.open("/photo/24")
     for number in range(2):
         name, _ = drawn.gallery.edit([50], Edit(tags=(f"of another {number}",)))
-        knows_of(look, "photo", drawn.gallery.revision())
+        knows_of(look, "photo", drawn.gallery.version()[1])
         page.evaluate("getSelection().selectAllChildren(document.getElementById('caption'))")
         drawn.gallery.undo(name)
-        knows_of(look, "photo", drawn.gallery.revision())
+        knows_of(look, "photo", drawn.gallery.version()[1])
         assert page.evaluate("String(getSelection())") == page.locator("#caption").text_content()
 
 
@@ -468,7 +468,7 @@ def test_a_verdict_is_of_the_caption_that_is_there_by_now(look: Looker, drawn: S
     page.keyboard.press("t")
     page.keyboard.type("half a tag")
     name, _ = drawn.gallery.edit([number], Edit(tags=("looked at",)))
-    knows_of(look, "review", drawn.gallery.revision())
+    knows_of(look, "review", drawn.gallery.version()[1])
     assert page.locator("#tag").input_value() == "half a tag"
     page.keyboard.type("!")
     assert page.locator("#tag").input_value() == "half a tag!"
@@ -522,3 +522,16 @@ def test_results_show_another_caption_and_tag(look: Looker, drawn: Shown, change
     drawn.gallery.undo(name)
     page.wait_for_selector(".hit[data-id='30']", state="detached")
     assert page.locator("#results h1").text_content() == before
+
+
+def test_results_show_what_the_timeline_learns_a_moment_later(look: Looker, drawn: Shown) -> None:
+    """Stars, favourites and hidden photos are those of the timeline, which is brought up to date once a second."""
+    page = look.open("/search?q=format:jpeg")
+    number = int(page.locator(".hit").first.get_attribute("data-id"))
+    look.until("document.documentElement.dataset.revision")
+    for _ in range(3):
+        page.evaluate("fetch('/api/v1/timeline')")  # it was brought up to date just now
+        name, _ = drawn.gallery.edit([number], Edit(favourite=True))
+        page.wait_for_selector(f".hit[data-id='{number}']:has-text('favourite')")
+        drawn.gallery.undo(name)
+        page.wait_for_selector(f".hit[data-id='{number}']:not(:has-text('favourite'))")

@@ -151,12 +151,6 @@ class Gallery:
             identity, revision = change_feed.version(asker)
         return identity, revision, self.snapshot().revision
 
-    def revision(self) -> int:
-        """The catalogue's revision, which another caption or tag raises as well; a snapshot's is raised by what a
-        timeline shows alone."""
-        with self._database.ask() as asker:
-            return change_feed.version(asker).revision
-
     # ---- lists ---------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:

@@ -443,7 +443,13 @@ export function onChange(listener) {
 }
 
 /**
- * Have a part of a page keep up: when the catalogue has another state than the one in its `data-revision`, `follow` is
+ * What `data-revision` says of a state of the library: a timeline, which lists go by as well, follows the catalogue a
+ * moment later.
+ */
+export const revisionOf = ({ catalogue, revision }) => `${catalogue}.${revision}`;
+
+/**
+ * Have a part of a page keep up: when the library has another state than the one in its `data-revision`, `follow` is
  * called, one call at a time, and once the tab is looked at.
  */
 export function keepUp(part, follow) {
@@ -453,7 +459,7 @@ export function keepUp(part, follow) {
     if (busy || leaving || document.hidden) return;
     busy = true;
     try {
-      while (!leaving && newest !== null && newest !== Number(part()?.dataset.revision ?? newest)) {
+      while (!leaving && newest !== null && newest !== (part()?.dataset.revision ?? newest)) {
         const asked = newest;
         await follow();
         if (asked === newest) break; // what was read meanwhile may be no newer, as where the server is away
@@ -462,14 +468,14 @@ export function keepUp(part, follow) {
       busy = false;
     }
   };
-  onChange(({ catalogue }) => { newest = catalogue; check(); });
+  onChange((state) => { newest = revisionOf(state); check(); });
   addEventListener("visibilitychange", check);
 }
 
 function tell(state) {
   latest = state;
   saidEnd = false;
-  document.documentElement.dataset.revision = state.catalogue; // of the library, as this page knows it
+  document.documentElement.dataset.revision = revisionOf(state); // of the library, as this page knows it
   for (const listener of listeners) listener(state);
 }
 

@@ -1,7 +1,7 @@
 // Search as you type: the newest query wins, older ones are aborted, and the address is the query.
 
 import { letChoose, letWalk, mark } from "./choose.js";
-import { api, edit, intoAlbum, load, localise, make, onChange, onKey, readOnly, remember, root, toast, undo } from "./app.js";
+import { api, edit, intoAlbum, load, localise, make, onChange, onKey, readOnly, remember, revisionOf, root, toast, undo } from "./app.js";
 
 const PAUSE = 60; // milliseconds for a next letter, while the results of the one before are still on their way
 const REST = 350; // milliseconds without a letter, after which the results that no window holds are loaded as well
@@ -172,8 +172,8 @@ function reload() {
 }
 
 onKey("reload", reload);
-onChange(({ catalogue }) => {
-  if (catalogue !== Number(document.getElementById("results").dataset.revision) && scrollY < 200) reload();
+onChange((state) => {
+  if (revisionOf(state) !== document.getElementById("results").dataset.revision && scrollY < 200) reload();
 });
 
 letWalk();

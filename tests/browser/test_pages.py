@@ -12,6 +12,7 @@ import io
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -249,4 +250,39 @@ def test_what_only_a_screen_can_do_is_not_printed(look: Looker, drawn: Shown) ->
         assert stays in page.locator("main").inner_text()
         page.emulate_media(media="screen")
     for edit in edits:
+        drawn.gallery.undo(edit)
+
+
+HEBREW = "עוגה (2024)!"
+# Whether the sign at the end of a text is drawn at its left, as in a text from right to left.
+ENDS_LEFT = """(element) => {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), range = document.createRange();
+  let node = walker.nextNode();
+  while (node && !node.data.includes("!")) node = walker.nextNode();
+  const box = (at) => { range.setStart(node, at); range.setEnd(node, at + 1); return range.getBoundingClientRect(); };
+  const text = node.data, end = text.indexOf("!"), first = text.indexOf("ע");
+  return box(end).left < box(first).left;
+}"""
+
+
+def test_text_from_right_to_left_is_shown_so_within_sentences(look: Looker, drawn: Shown) -> None:
+    name, _ = drawn.gallery.edit([3], Edit(caption=HEBREW, tags=(HEBREW,)))
+    kept = drawn.gallery.edit([3], Edit(lock=True))[0]
+    page = look.open("/photo/3")
+    for selector in ("#caption", ".tags li", "#history li >> nth=0", "#history li >> nth=1",
+                     "#history li:has-text('Tags')"):  # fmt: skip
+        assert page.locator(selector).first.evaluate(ENDS_LEFT), selector
+    page.locator("#tag").fill(f"{HEBREW}!")
+    assert page.locator("#tag").evaluate("(field) => getComputedStyle(field).direction") == "rtl"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".toast:has-text('Tagged')")
+    assert page.locator(".toast span").first.evaluate(ENDS_LEFT)
+    page.locator(".toast button").click()
+    page.wait_for_selector(".toast:has-text('Undone')")
+    look.open(f"/search?q={quote(HEBREW)}")
+    assert page.locator("#results h1").evaluate(ENDS_LEFT)
+    assert page.locator("#q").evaluate("(field) => getComputedStyle(field).direction") == "rtl"
+    look.open("/photo/3/similar")
+    assert page.locator("h1").evaluate(ENDS_LEFT)
+    for edit in (kept, name):
         drawn.gallery.undo(edit)

@@ -148,7 +148,7 @@ def test_a_photo_is_asked_once_why_a_query_finds_it(
     page = f"/photo/{number}"
     explain = finder.explain
     monkeypatch.setattr(finder, "explain", lambda query, ids: asked.append(query) or explain(query, ids))
-    assert "Why “blue” finds it" in client.get(page, params={"q": "blue"}).text
+    assert "Why “blue” finds it" in Page(client.get(page, params={"q": "blue"}).text).text
     assert asked == ["blue"]
     asked.clear()
     assert "does not find it" not in client.get(page, params={"q": "width:>1"}).text  # found for no word

@@ -39,11 +39,17 @@ export async function api(path, { method = "GET", body, signal } = {}) {
   return found;
 }
 
+/** What a line says, with what someone wrote, between its quotes, in a direction of its own. */
+function isolated(text) {
+  const [, before, written, after] = /^(.*?“)(.+)(”.*)$/s.exec(text) ?? [];
+  return written ? [before, make("bdi", {}, written), after] : [text];
+}
+
 let takeAway = () => {};
 
 /** Show a message for some seconds; `undo` gives it a button, `done` is called when nobody pressed it. */
 export function toast(text, { undo = null, bad = false, done = null, link = [] } = {}) {
-  const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text, ...link));
+  const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, ...isolated(text), ...link));
   let came = null; // what had the focus before the message's button
   shown.addEventListener("focusin", (event) => { came ??= event.relatedTarget; });
   const remove = () => {
@@ -134,7 +140,7 @@ export async function intoAlbum(name, photos, done) {
   }
   const undoing = { path: `albums/${id}`, body: { added_at } };
   remember(undoing);
-  const link = make("a", { href: `${root}/album/${id}` }, name);
+  const link = make("a", { href: `${root}/album/${id}`, dir: "auto" }, name);
   toast(lone ? "Added to “" : `${changed.toLocaleString()} added to “`, { link: [link, "”"], undo: () => undo(undoing, done) });
 }
 

@@ -18,7 +18,7 @@ const said = make("output", {});
 const bar = make("form", { class: "choosing", "aria-label": "Chosen photos", hidden: true, submit: act },
   said,
   make("label", { class: "hidden", for: "choosing-word" }, "Tag or album"),
-  make("input", { id: "choosing-word", name: "word", maxlength: "200", placeholder: "Tag or album", autocomplete: "off" }),
+  make("input", { id: "choosing-word", name: "word", maxlength: "200", placeholder: "Tag or album", autocomplete: "off", dir: "auto" }),
   make("button", { class: "button", value: "tag" }, "Tag"),
   make("button", { class: "button", value: "album" }, "Add to album"),
   make("button", { class: "button", value: "favourite" }, "Favourite"),

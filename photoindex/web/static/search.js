@@ -134,7 +134,7 @@ async function keepAsAlbum(name, how) {
       const { id } = await api("albums", { method: "POST", body: { name, query } });
       const undoing = { path: `albums/${id}/delete`, body: {} };
       remember(undoing);
-      toast("Saved as “", { link: [make("a", { href: `${root}/album/${id}` }, name), "”"], undo: () => undo(undoing, reload) });
+      toast("Saved as “", { link: [make("a", { href: `${root}/album/${id}`, dir: "auto" }, name), "”"], undo: () => undo(undoing, reload) });
     } else await intoAlbum(name, { set }, reload);
     document.getElementById("keep")?.reset();
   } catch (error) {

@@ -159,3 +159,13 @@ def test_what_is_found_while_one_types_is_said(look: Looker) -> None:
     page.wait_for_selector("[role=status]:has-text('Nothing matches')", state="attached")
     page.locator("#main").focus()
     assert faults(page) == []
+
+
+@pytest.mark.parametrize("look", [{}, PHONES[1]], indirect=True)
+@pytest.mark.parametrize("path", ["/review", "/duplicates"])
+def test_queues_and_kinds_of_duplicates_stand_in_a_line(look: Looker, path: str) -> None:
+    page = look.open(path)
+    links = [link.bounding_box() for link in page.locator(".resulthead > .orders a").all()]
+    assert links[0]["y"] == links[1]["y"] == links[2]["y"]
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert faults(page) == []

@@ -24,15 +24,24 @@ def guarded(drawn: Shown) -> Iterator[Shown]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def only_shown(drawn: Shown) -> Iterator[Shown]:
+    """The same, read-only, as it is by default for a network."""
+    server = GalleryServer(drawn.gallery, ServeOptions(port=0, password=PASSWORD, read_only=True))
+    server.start()
+    yield Shown(server, drawn.gallery, drawn.library, drawn.album)
+    server.stop()
+
+
 @pytest.fixture
 def visit(chromium: Any, guarded: Shown) -> Iterator[Callable[..., Looker]]:
     """Signs in, in a browser of its own."""
     contexts = []
 
-    def begin(**options: Any) -> Looker:
+    def begin(at: Shown = guarded, **options: Any) -> Looker:
         context = chromium.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
         contexts.append(context)
-        looker = Looker(context, guarded.base)
+        looker = Looker(context, at.base)
         looker.page.goto(looker.base + "/login")
         sign_in(looker.page)
         looker.page.wait_for_selector("#timeline[data-ready]", state="attached")
@@ -116,16 +125,20 @@ def test_a_server_that_does_not_answer_signs_nobody_out(visit: Callable[..., Loo
 @pytest.mark.parametrize(
     "options", [{}, LOOKS["dark"], LOOKS["phone"], NARROW], ids=["light", "dark", "phone", "narrow"]
 )
-def test_the_button_has_room_beside_the_search(visit: Callable[..., Looker], options: dict[str, Any]) -> None:
-    looker = visit(**options)
-    page = looker.open("/stats")
+@pytest.mark.parametrize("path", ["/stats", "/search"])
+@pytest.mark.parametrize("gallery", ["guarded", "only_shown"])
+def test_the_button_has_room_beside_the_search(
+    visit: Callable[..., Looker], request: pytest.FixtureRequest, gallery: str, path: str, options: dict[str, Any]
+) -> None:
+    looker = visit(request.getfixturevalue(gallery), **options)
+    page = looker.open(path)
     button = page.get_by_role("button", name="Sign out").bounding_box()
     search = page.locator("#q").bounding_box()
     assert button
     assert search
     assert min(button["width"], button["height"]) >= 24
     assert button["x"] + button["width"] <= page.viewport_size["width"]
-    assert search["width"] >= 180
+    assert search["width"] >= 150
     assert search["x"] + search["width"] <= button["x"]
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     assert faults(page) == []

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from photoindex.captioner.registry import DEFAULT_MODEL, check_is_model, load_captioner, model_folder, shipped_models
+from photoindex.captioner.registry import (
+    DEFAULT_MODEL,
+    check_is_model,
+    load_captioner,
+    model_folder,
+    model_setting,
+    shipped_models,
+)
 from photoindex.config import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ __all__ = [
     "check_is_model",
     "load_captioner",
     "model_folder",
+    "model_setting",
     "shipped_models",
     "start_captioner",
 ]

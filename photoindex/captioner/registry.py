@@ -53,9 +53,8 @@ def shipped_models() -> list[str]:
     return sorted(folder.name for folder in models_dir().iterdir() if (folder / CONFIG_FILE).is_file())
 
 
-def model_setting(settings: Settings) -> str:
-    """The model that these settings name, in words that mean the same in any folder."""
-    name = settings.model
+def model_setting(name: str) -> str:
+    """The model that a setting names, in words that mean the same in any folder."""
     if name == DEFAULT_MODEL or name in shipped_models():
         return name
     return str(absolute(Path(name)))

@@ -14,7 +14,7 @@ from photoindex.cli.context import Context, json_option, write_json
 from photoindex.cli.terminal import print_line, print_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
-from photoindex.library import check_is_model
+from photoindex.library import check_is_model, model_setting
 from photoindex.system.urls import without_password
 
 
@@ -76,6 +76,7 @@ def set_(context: Context, /, name: str, value: str) -> None:
     """Change one setting in the config file, which is created if necessary; its comments stay."""
     if name == "model":
         check_is_model(value)
+        value = model_setting(value)
     write_setting(context, name, value)
 
 

@@ -14,7 +14,7 @@ from photoindex.cli.context import EXIT_SOME_FAILED, Context
 from photoindex.cli.edit import chosen_by, near_option, where_option
 from photoindex.cli.output_files import check_replaceable
 from photoindex.cli.progress import ProgressDisplay
-from photoindex.cli.terminal import print_error, print_line
+from photoindex.cli.terminal import OutputError, print_error, print_line
 from photoindex.errors import ExchangeError
 from photoindex.system.atomic import replacing
 from photoindex.system.regular_files import open_regular
@@ -134,8 +134,11 @@ def written_to(path: Path) -> Iterator[BinaryIO]:
     if str(path) == "-":
         if sys.stdout is None:
             raise ExchangeError("cannot write to the standard output: it is closed")
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise OutputError(error) from error
         return
     check_replaceable(path, b'{"photoindex_export"', "an export of JSON lines")
     try:

@@ -95,7 +95,7 @@ class Pipeline:
         reachable: Callable[[], set[int] | None] = lambda: None,
     ) -> None:
         self.missing = missing or MissingPhotos(database, settings)
-        self.model_setting = model_setting(settings)
+        self.model_setting = model_setting(settings.model)
         self.notice: Callable[[str], None] = lambda _: None  # receives metadata that cannot be read, a line each
         self._database = database
         self._settings = settings

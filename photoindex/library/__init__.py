@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         check_is_model,
         load_captioner,
         model_folder,
+        model_setting,
         shipped_models,
     )
     from photoindex.captioner.cached import RememberingCaptioner
@@ -88,6 +89,7 @@ __all__ = [
     "marked",
     "marked_caption",
     "model_folder",
+    "model_setting",
     "offset_text",
     "open",
     "open_catalogue",
@@ -104,6 +106,7 @@ _HOMES = {
         "check_is_model",
         "load_captioner",
         "model_folder",
+        "model_setting",
         "shipped_models",
     ),
     "photoindex.captioner.cached": ("RememberingCaptioner",),

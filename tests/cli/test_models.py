@@ -96,6 +96,17 @@ def test_a_folder_named_from_here_is_kept_for_everywhere(
     assert "it has no MODEL_CARD.md" in answer.stderr
 
 
+def test_a_folder_that_is_set_from_here_is_kept_for_everywhere(
+    data_dir: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, wanted in (("mine", str(mine)), ("lite2-joint", "lite2-joint"), ("default", "default")):
+        monkeypatch.chdir(mine.parent)
+        assert CliRunner().invoke(main, ["--data-dir", str(data_dir), "config", "set", "model", name]).exit_code == 0
+        monkeypatch.chdir("/")
+        assert setting(data_dir) == wanted
+        assert run(data_dir, "info", wanted).exit_code == 0
+
+
 def test_what_goes_before_the_setting_is_said(data_dir: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOINDEX_MODEL", "default")
 

@@ -42,13 +42,13 @@ class BatchPlanner:
         with self._database.read() as connection:
             count = len(failures(connection)) if what == "failed" else len(chosen)
             by_model = photos.models_of_files(connection, chosen)
-            known = batches.last_rate(connection, model_setting(self._settings))
+            known = batches.last_rate(connection, model_setting(self._settings.model))
         return BatchPlan(count, by_model, count / known[1] if known else None)
 
     def queue(self, what: What, query: str | None) -> tuple[int | None, int]:
         """Make a batch; return its id (``None``: there is nothing to do) and how many photos it has. Raises as
         :meth:`plan` does."""
-        chosen, now, model = self._choose(what, query), self._database.now(), model_setting(self._settings)
+        chosen, now, model = self._choose(what, query), self._database.now(), model_setting(self._settings.model)
         with self._database.write() as connection:
             if what == "failed":
                 return batches.create_of_failures(connection, model=model, priority="low", now=now)

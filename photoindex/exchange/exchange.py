@@ -161,7 +161,7 @@ class Exchange:
         if style is not None:
             one_of({each: each for each in sidecars.STYLES}, style, "style")
         report, now, behind_urls, photo_ids = SidecarReport(), self._now(), 0, photo_ids_of(photo_ids)
-        places, refusals = set(map(absolute, all_named(below))), Refusals(problem)
+        places, refusals = set(map(absolute, all_named(below))), Refusals(problem, "written")
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))
             indexed = indexed_files(connection, photo_ids)
@@ -252,7 +252,7 @@ class Exchange:
             everywhere = files.present_paths(connection)
             chosen = sorted(path for path in everywhere if is_in_any(path, places))
             indexed = indexed_files(connection, sorted({everywhere[path] for path in chosen}))
-        sidecar_files = SidecarFiles(everywhere)
+        sidecar_files, refusals = SidecarFiles(everywhere), Refusals(problem, "read")
         for start in range(0, len(chosen), LINES_AT_ONCE):
             try:
                 with self._database.write() as connection:
@@ -261,12 +261,13 @@ class Exchange:
                         for path in chosen[start : start + LINES_AT_ONCE]
                         if (existing := sidecar_files.of(path))
                     )
-                    import_sidecars(connection, merger, report, found, problem)
+                    import_sidecars(connection, merger, report, found, refusals)
                     if dry_run:
                         raise _DryRun
             except _DryRun:
                 pass
             progress(Progress("reading sidecars", min(start + LINES_AT_ONCE, len(chosen)), len(chosen)))
+        refusals.close()
         for folder, error in sidecar_files.unreadable.items():
             report.bad += 1
             problem(f"cannot read the folder {shown(folder)}: {error.strerror or error}")

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
+from photoindex.errors import ExchangeError
 from photoindex.system.error_lines import reason_of
 from photoindex.system.paths import shown
 from photoindex.system.units import counted
@@ -61,44 +62,48 @@ class SidecarReport:
 # What a disk says to every new file, and what a folder says.
 _OF_DISKS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _OF_FOLDERS: Final = frozenset({errno.EACCES, errno.EPERM})
+# What is said of every file on a disk that went away while it was in use, such as one of the network.
+_OF_LOST_DISKS: Final = frozenset({errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.EHOSTDOWN})
 
 
 class Refusals:
-    """Says once of a disk or a folder that it takes no files, and in the end how many more it did not take, where one
-    file is written for each photo. ``problem`` receives the lines."""
+    """Says once of a disk or a folder that it takes or shows no files, and in the end how many more there were, where
+    one file is written or read for each photo. ``problem`` receives the lines."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, what: Literal["written", "read"]) -> None:
         self._problem = problem
+        self._what = what
+        self._rights = os.X_OK | (os.W_OK if what == "written" else os.R_OK)
         self._places: dict[tuple[int | Path, str], str] = {}  # by the disk or the folder, and the reason; in words
         self._more: Counter[tuple[int | Path, str]] = Counter()
 
     def note(self, path: Path, error: Exception) -> None:
-        """Report that a file was not written; the system's error, if that was why, is the cause of ``error``."""
-        cause = error.__cause__
-        place = _refusing(path, cause) if isinstance(cause, OSError) else None
+        """Report what went wrong with a file; the system's error, if that was why, is ``error`` or its cause."""
+        cause = error if isinstance(error, OSError) else error.__cause__
+        place = _refusing(path, cause, self._rights) if isinstance(cause, OSError) else None
         key = None if place is None else (place, reason_of(cause or error))
         if key in self._places:
             self._more[key] += 1
             return
         if key is not None:
             self._places[key] = f"{'in' if isinstance(place, Path) else 'on the disk of'} {shown(path.parent)}"
-        self._problem(str(error))
+        self._problem(str(error) if isinstance(error, ExchangeError) else f"{shown(path)}: {reason_of(error)}")
 
     def close(self) -> None:
         """Report how many more files there were."""
         for key, more in self._more.items():
-            self._problem(f"{counted(more, 'more file')} {self._places[key]} could not be written: {key[1]}")
+            self._problem(f"{counted(more, 'more file')} {self._places[key]} could not be {self._what}: {key[1]}")
         self._more.clear()
 
 
-def _refusing(path: Path, error: OSError) -> int | Path | None:
-    """Return the device of the disk, or the folder, that refuses all files; ``None`` when it may be the file alone."""
+def _refusing(path: Path, error: OSError, rights: int) -> int | Path | None:
+    """Return the device of the disk, -1 for one that is lost, or the folder that refuses all files; ``None`` when it
+    may be the file alone. ``rights`` are those that the folder must give."""
+    if error.errno in _OF_LOST_DISKS:
+        return -1
     if error.errno in _OF_DISKS:
         try:
             return os.stat(path.parent).st_dev
         except OSError:
             return None
-    # What is written stands beside the file under another name until it is whole: that name is refused by the folder.
-    if error.errno in _OF_FOLDERS and error.filename is not None and os.fsdecode(error.filename) != str(path):
-        return path.parent
-    return None
+    return path.parent if error.errno in _OF_FOLDERS and not os.access(path.parent, rights) else None

@@ -22,10 +22,8 @@ from photoindex.errors import CorrectionError, ExchangeError
 from photoindex.exchange import export, sidecars
 from photoindex.exchange.merge import Merger, Said
 from photoindex.exchange.precedence import DatedWords
-from photoindex.exchange.reports import ImportReport, Problem
+from photoindex.exchange.reports import ImportReport, Refusals
 from photoindex.exchange.sidecars import SidecarWords
-from photoindex.system.error_lines import reason_of
-from photoindex.system.paths import shown
 from photoindex.system.storage import stat
 from photoindex.types.limits import LONGEST_CAPTION, LONGEST_TAG
 from photoindex.types.term_sources import KEYWORD_SOURCE
@@ -36,34 +34,34 @@ def import_sidecars(
     merger: Merger,
     report: ImportReport,
     found: Iterable[tuple[Path, IndexedFile, Sequence[Path]]],
-    problem: Problem,
+    refusals: Refusals,
 ) -> None:
     """Merge the sidecars of photos: of each its path, what is indexed there, and its sidecars. One that cannot be read
     is reported, and changes nothing. What is said of many photos is merged by a few statements."""
     together: dict[int, tuple[Path, SidecarWords]] = {}  # by photo: a second copy's sidecars come after the first's
     for path, indexed, existing in found:
         words = None
-        with _reported(report, path, problem):
+        with _reported(report, path, refusals):
             if export.is_there(path, indexed):
                 modified = {each: datetime.fromtimestamp(stat(each).st_mtime, timezone.utc) for each in existing}
                 words = sidecars.read_words(existing, modified)
         if words is None:
             continue
         if indexed.photo_id in together:
-            _merge(connection, merger, report, together, problem)
+            _merge(connection, merger, report, together, refusals)
             together = {}
         together[indexed.photo_id] = path, words
-    _merge(connection, merger, report, together, problem)
+    _merge(connection, merger, report, together, refusals)
 
 
 @contextmanager
-def _reported(report: ImportReport, path: Path, problem: Problem) -> Iterator[None]:
+def _reported(report: ImportReport, path: Path, refusals: Refusals) -> Iterator[None]:
     """Report what is wrong with the sidecars of a photo."""
     try:
         yield
     except (ExchangeError, CorrectionError, OSError, OverflowError, ValueError) as error:
         report.bad += 1
-        problem(str(error) if isinstance(error, ExchangeError) else f"{shown(path)}: {reason_of(error)}")
+        refusals.note(path, error)
 
 
 def _merge(
@@ -71,12 +69,12 @@ def _merge(
     merger: Merger,
     report: ImportReport,
     found: Mapping[int, tuple[Path, SidecarWords]],
-    problem: Problem,
+    refusals: Refusals,
 ) -> None:
     mine = user_metadata_of(connection, list(found))
     dated: dict[int, DatedWords] = {}
     for number, (path, words) in found.items():
-        with _reported(report, path, problem):
+        with _reported(report, path, refusals):
             dated[number] = _dated_words(words, mine[number])
     good = {number: found[number][1] for number in dated}
     changed = _save_sidecar_words(connection, good)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -182,6 +183,45 @@ class TestWriting:
         assert len(problems) == 1
         assert "a.jpg.xmp" in problems[0]
         assert (album / "a.jpg.xmp").read_text() == "no sidecar"
+
+    def test_sidecars_that_may_not_be_read_are_each_told(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", album / "b.jpg", tags=("cat",))
+        export(indexed)
+        edit(indexed, album / "a.jpg", album / "b.jpg", tags=("dog",))
+        problems: list[str] = []
+        for name in ("a", "b"):
+            (album / f"{name}.jpg.xmp").chmod(0)
+        with permissions_count():
+            report, _, told = export(indexed)
+            imported = indexed.exchange().read_sidecars([album], problem=problems.append)
+        assert (report.failed, imported.bad) == (2, 2)
+        for lines in (told, problems):
+            assert sorted(line.rpartition("/")[2] for line in lines) == [
+                f"{name}.jpg.xmp: Permission denied" for name in ("a", "b")
+            ]
+
+    def test_a_disk_that_went_away_is_told_once_with_how_many_more(
+        self, library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for place in ("one/a", "one/b", "two/c"):
+            make_photo(album / f"{place}.jpg")
+        library.index(album)
+        edit(library, *sorted(album.glob("*/*.jpg")), tags=("cat",))
+        export(library)
+
+        def lost(path: Path, _: object) -> bool:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN), str(path))
+
+        monkeypatch.setattr("photoindex.exchange.export.holds", lost)
+        problems: list[str] = []
+        report, _, told = export(library)
+        imported = library.exchange().read_sidecars([album], problem=problems.append)
+        assert (report.failed, imported.bad) == (3, 3)
+        for lines, what in ((told, "written"), (problems, "read")):
+            assert len(lines) == 2
+            assert lines[0].startswith(f"cannot read {album}")
+            assert f"could not be {what}: {os.strerror(errno.ENOTCONN)}" in lines[1]
+            assert lines[1].startswith(f"2 more files on the disk of {album}")
 
     def test_a_folder_that_takes_no_files_is_told_once_with_how_many_more(self, library: Library, album: Path) -> None:
         for place in ("one/a", "one/b", "one/c", "two/d", "two/e", "three/f"):

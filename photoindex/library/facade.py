@@ -62,9 +62,9 @@ class Library(OpenLibrary):
 
         ``stop`` ends it early without losing work. ``accept_missing``: take what is gone as removed, however much it
         is; without it the photos of a folder that lost most of them at once are kept. ``queue_only``: leave new photos
-        in the queue, for workers. Raises :class:`FolderError`
-        for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
-        :meth:`failures`.
+        in the queue, for workers. Raises :class:`FolderError` for a path that does not exist, and
+        :class:`photoindex.errors.ModelError` for a model that is none; a photo that cannot be captioned does not raise,
+        it is in the report and in :meth:`failures`.
         """
         from photoindex.indexing.quick_check import QuickCheck
 

@@ -250,13 +250,8 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def parse_config(text: str, path: Path) -> dict[str, Any]:
     """The settings in the text of a config file; ``path`` is for the error. Raises :class:`ConfigError`."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     try:
-        content = tomllib.loads(text)
+        content = _toml(text)
     except RecursionError:
         raise ConfigError(f"the config file {path} is nested too deep") from None
     except ValueError as error:  # also for a number of thousands of digits
@@ -290,8 +285,23 @@ def convert(name: str, value: Any, where: str) -> Any:
         raise ConfigError(f"{where} is {value!r}; it must be {_KINDS[kind]}") from error
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """Return what a text in TOML says. Raises ValueError, and RecursionError for one that is nested too deep."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    return tomllib.loads(text)
+
+
 def _mounts(value: Any, where: str) -> Mounts:
-    """Return the mounts that a table, or text, says."""
+    """Return the mounts that a table says, or text; text may be a table as a config file has it."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            [value] = _toml(f"mounts = {value}").values()
+        except (ValueError, RecursionError):
+            raise ConfigError(f"{where} is {value!r}; it must be {_KINDS[Mounts]}") from None
     if not isinstance(value, str) and not (
         isinstance(value, Mapping) and all(isinstance(each, str) for pair in value.items() for each in pair)
     ):

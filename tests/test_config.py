@@ -151,6 +151,22 @@ def test_mounts_are_a_table_that_is_changed_like_other_settings(tmp_path: Path) 
     assert load_settings(file, {}).mounts == {"archive": "/mnt/b"}
 
 
+def test_mounts_are_set_as_they_are_shown(tmp_path: Path) -> None:
+    table = '{archive = "/mnt/a b", "/photos/new" = "/fast;x"}'
+    text = config_file.change(config_file.template(), "mounts", table, FILE)
+    assert f"mounts = {table}" in text
+    mounts = load_settings(None, {"PHOTOINDEX_DATA_DIR": str(tmp_path), "PHOTOINDEX_MOUNTS": f" {table}"}).mounts
+    assert mounts == {"archive": "/mnt/a b", "/photos/new": "/fast;x"}
+    assert config_file.toml_value(mounts) == table
+
+
+@pytest.mark.parametrize("table", ["{", '{a="/x"', '{a="/x"}\nthreads = 3', "{a = 3}", "{" * 5000, '{a.b = "/x"}'])
+def test_what_is_no_table_of_mounts_is_one_line(tmp_path: Path, table: str) -> None:
+    with pytest.raises(ConfigError, match="it must be names with absolute paths") as refused:
+        load_settings(None, {"PHOTOINDEX_DATA_DIR": str(tmp_path), "PHOTOINDEX_MOUNTS": table})
+    assert "\n" not in str(refused.value)
+
+
 def test_beside_a_gpu_there_are_as_many_decoders_as_cores_and_memory_allow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -292,7 +292,8 @@ def _toml(text: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
 
-    return tomllib.loads(text)
+    table: dict[str, Any] = tomllib.loads(text)
+    return table
 
 
 def _mounts(value: Any, where: str) -> Mounts:

@@ -252,7 +252,8 @@ def test_the_outline_is_served_from_here(client: httpx.Client) -> None:
 def test_an_album_without_photos_says_why(served: Served, client: httpx.Client) -> None:
     def says() -> str:
         page = client.get(f"/album/{number}").text
-        return re.findall(r'<div class="empty">.*?<p>(.*?)</p>', page)[0]
+        reasons: list[str] = re.findall(r'<div class="empty">.*?<p>(.*?)</p>', page)
+        return reasons[0]
 
     number = client.post("/api/v1/albums/fill", json={"name": "Some", "ids": [1, 2]}).json()["id"]
     assert "empty" not in client.get(f"/album/{number}").text

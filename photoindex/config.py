@@ -292,8 +292,8 @@ def _toml(text: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
 
-    table: dict[str, Any] = tomllib.loads(text)
-    return table
+    content: dict[str, Any] = tomllib.loads(text)
+    return content
 
 
 def _mounts(value: Any, where: str) -> Mounts:

@@ -8,7 +8,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── CatalogueError             the catalogue cannot be opened or used
     │   ├── LibraryNotFound        there is no library in that data folder
     │   ├── CatalogueTooNew        a newer photoindex wrote it
-    │   ├── CatalogueOutdated      on a server: it is empty or older, and nothing upgrades it by itself
+    │   ├── CatalogueOutdated      it was upgraded while it was open; or, on a server, it is empty or older
     │   ├── CatalogueDamaged       its file is damaged, no database, or lost
     │   ├── CatalogueReadOnly      it can be read, and may not be written
     │   ├── CatalogueReplaced      its file was deleted, moved or replaced while it was open
@@ -70,7 +70,8 @@ class CatalogueTooNew(CatalogueError):
 
 
 class CatalogueOutdated(CatalogueError):
-    """The catalogue on a server is empty or of an older version, and nothing upgrades it by itself."""
+    """The catalogue was upgraded while it was open; or, on a server, it is empty or of an older version, and nothing
+    upgrades it by itself."""
 
 
 class CatalogueDamaged(CatalogueError):

@@ -7,10 +7,10 @@ finds the catalogue up to date.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from photoindex.catalogue.raw_sql import Asker
-from photoindex.errors import CatalogueError, CatalogueTooNew
+from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueTooNew
 from photoindex.system.package_data import migrations_dir
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # The newest migration. Kept here so that opening an up-to-date catalogue never imports Alembic; a test holds it true.
 HEAD = "0018"
+VERSION: Final = "select version_num from alembic_version"
 
 
 def revision_of(asker: Asker, place: str) -> str | None:
@@ -27,7 +28,7 @@ def revision_of(asker: Asker, place: str) -> str | None:
     """
     tables = asker.tables()
     if "alembic_version" in tables and "photo" in tables:
-        for (revision,) in asker.ask("select version_num from alembic_version"):
+        for (revision,) in asker.ask(VERSION):
             return str(revision)
     if tables and tables != ["alembic_version"]:
         raise CatalogueError(f"{place} is a database, but not a photoindex catalogue; name another")
@@ -70,6 +71,16 @@ def too_new(place: str, revision: str) -> CatalogueTooNew:
         f"the catalogue {place} was written by a newer photoindex (its version is {revision}, this one knows up to "
         f"{HEAD}): upgrade photoindex, or name another {'catalogue' if '://' in place else '--data-dir'}"
     )
+
+
+def check_still(opened: str, found: object, place: str) -> None:
+    """Raise :class:`CatalogueOutdated` when a catalogue that was ``opened`` in one version is ``found`` in another: a
+    process may work for days, and must not write into newer tables by older rules."""
+    if found != opened:
+        raise CatalogueOutdated(
+            f"the catalogue {place} was upgraded to version {found} meanwhile, and this photoindex is of {opened}: "
+            "end it, and start the version that the catalogue needs"
+        )
 
 
 def _make(database: Database) -> None:

@@ -224,16 +224,11 @@ class PostgresDatabase(Database):
             yield connection
 
     def _check_still(self, connection: Connection) -> None:
-        """Raise :class:`CatalogueOutdated` when the catalogue was upgraded since it was opened: a worker may work for
-        days, and must not write into newer tables by older rules. To be asked behind the lock, which an upgrade has for
-        itself."""
+        """Raise :class:`CatalogueOutdated` when the catalogue was upgraded since it was opened. To be asked behind the
+        lock, which an upgrade has for itself."""
         if self._is_checked:
-            revision = connection.exec_driver_sql("select version_num from alembic_version").scalar()
-            if revision != migration.HEAD:
-                raise CatalogueOutdated(
-                    f"the catalogue {self.place} was upgraded to version {revision} meanwhile, and this photoindex is "
-                    f"of {migration.HEAD}: end it, and start the version that the catalogue needs"
-                )
+            found = connection.exec_driver_sql(migration.VERSION).scalar()
+            migration.check_still(migration.HEAD, found, self.place)
 
     def faults(self) -> list[str]:
         """Return indexes that are not valid and triggers of the change feed that are not there. The server looks after

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,7 @@ class SqliteDatabase(Database):
         self._asker: SqliteAsker | None = None
         self._open_file: OpenFile | None = None
         self._turns = Turns()
+        self._version: str | None = None  # that it was opened in to be written: each write looks at it again
 
     @classmethod
     def open(cls, path: Path) -> SqliteDatabase:
@@ -118,6 +119,7 @@ class SqliteDatabase(Database):
                     database._enter_wal()
             database.revision()
             database._open_file = OpenFile(path, log=True)
+            database._version = migration.HEAD
         return database
 
     @classmethod
@@ -245,6 +247,7 @@ class SqliteDatabase(Database):
                 finally:
                     self._asker.connection.rollback()
             except sqlite3.Error as error:
+                self._check_after(error)
                 raise explained(self.path, error) from error
 
     def change(self, how: Callable[..., None], *arguments: object) -> None:
@@ -252,6 +255,9 @@ class SqliteDatabase(Database):
         own."""
         self.check_writable()
         with self.ask() as asker:
+            if self._version is not None:
+                [(found,)] = asker.ask(migration.VERSION)
+                migration.check_still(self._version, found, self.place)
             how(asker, *arguments)
             asker.connection.commit()
         self.check_in_place()
@@ -266,6 +272,7 @@ class SqliteDatabase(Database):
             with self.engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
+            self._check_after(error.orig)
             raise explained(self.path, error) from error
 
     @contextmanager
@@ -282,12 +289,23 @@ class SqliteDatabase(Database):
                 transaction, began = connection.begin(), time.monotonic()
                 try:
                     with transaction:
+                        if self._version is not None:
+                            found = connection.exec_driver_sql(migration.VERSION).scalar()
+                            migration.check_still(self._version, found, self.place)
                         yield connection
                 finally:
                     self._turns.note(began)
         except DBAPIError as error:
             raise explained(self.path, error) from error
         self.check_in_place()  # what was committed to a file that no name leads to is lost
+
+    def _check_after(self, error: BaseException | None) -> None:
+        """Raise :class:`CatalogueOutdated` when a question failed as the tables are newer than when the file was
+        opened."""
+        if self._version is not None and str(error).startswith("no such"):
+            with closing(connect(self.path)) as connection:
+                (found,) = connection.execute(migration.VERSION).fetchone()
+                migration.check_still(self._version, found, self.place)
 
     def backup(self, destination: Path) -> None:
         """Copy the catalogue as of now to ``destination``, as :func:`.backup_files.back_up` does."""

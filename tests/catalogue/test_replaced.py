@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -13,12 +16,14 @@ import pytest
 
 from photoindex.catalogue.backups import DailyBackup
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.editor import Edit
+from photoindex.catalogue.fast_queries import note_reconciled
 from photoindex.catalogue.opening import open_database, open_database_as_is
 from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.sqlite_database import SqliteDatabase
-from photoindex.errors import CatalogueReplaced
+from photoindex.errors import CatalogueOutdated, CatalogueReplaced
 from photoindex.library import Library
-from tests.support import FakeCaptioner, add_files, add_photo, make_photo, mark_missing
+from tests.support import REPOSITORY, FakeCaptioner, add_files, add_photo, make_photo, mark_missing
 
 OpenLibrary = Callable[..., Library]
 
@@ -150,3 +155,60 @@ def test_what_is_in_place_is_let_alone(filled: SqliteDatabase, album: Path) -> N
         os.utime(filled.path)
         add_files(filled, album, f"x{number}.jpg")
     filled.check_in_place()
+
+
+def upgraded(path: Path, *also: str) -> None:
+    """Let another, newer photoindex have upgraded a catalogue."""
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in also:
+            connection.execute(statement)
+        connection.execute("update alembic_version set version_num = '9999'")
+        connection.commit()
+
+
+def test_nothing_is_written_to_a_catalogue_that_was_upgraded_while_it_is_open(library: Library, album: Path) -> None:
+    path = library.settings.data_dir / "catalogue.sqlite3"
+    photo = make_photo(album / "a.jpg")
+    library.index(album)
+    upgraded(path)
+    make_photo(album / "b.jpg")
+    for what in (
+        lambda: library.index(album),
+        lambda: library.editor().apply([1], Edit(caption="mine")),
+        lambda: library.forget(album),
+        lambda: library.database.change(note_reconciled, 1),
+        library.recaption,
+    ):
+        with pytest.raises(CatalogueOutdated, match="was upgraded to version 9999 meanwhile"):
+            what()
+    assert [hit.path for hit in library.search("red")] == [photo]  # what can be read is read
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select count(*) from file").fetchone() == (1,)
+
+
+def test_what_is_not_there_since_an_upgrade_says_so(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    upgraded(library.settings.data_dir / "catalogue.sqlite3", "alter table photo rename column width to across")
+    for what in (library.stats, lambda: library.show(album / "a.jpg"), lambda: library.search("red")):
+        with pytest.raises(CatalogueOutdated, match="was upgraded to version 9999 meanwhile"):
+            what()
+
+
+def test_a_watch_of_the_version_before_ends_in_a_line(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    library.close()
+    data_dir = library.settings.data_dir
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "photoindex", "--data-dir", data_dir, "--set", "settle_seconds=0", "watch", album],
+        cwd=REPOSITORY, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert any("Ctrl-C stops" in line for line in process.stderr)
+        upgraded(data_dir / "catalogue.sqlite3")
+        make_photo(album / "b.jpg")
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert said.count("\n") == 1
+    assert "was upgraded to version 9999 meanwhile" in said

@@ -535,3 +535,18 @@ def test_results_show_what_the_timeline_learns_a_moment_later(look: Looker, draw
         page.wait_for_selector(f".hit[data-id='{number}']:has-text('favourite')")
         drawn.gallery.undo(name)
         page.wait_for_selector(f".hit[data-id='{number}']:not(:has-text('favourite'))")
+
+
+def test_a_character_that_is_being_put_together_is_left_alone(look: Looker, drawn: Shown) -> None:
+    """As by an input method for Chinese, which is lost when its field is replaced by another one."""
+    page = look.open("/photo/26")
+    page.locator("#tag").focus()
+    typing = look.context.new_cdp_session(page)
+    typing.send("Input.imeSetComposition", {"text": "ni", "selectionStart": 2, "selectionEnd": 2})
+    name, _ = drawn.gallery.edit([26], Edit(tags=("elsewhere",)))
+    look.until(f"parseInt(document.documentElement.dataset.revision) >= {drawn.gallery.version()[1]}")
+    assert page.locator(".tags :text('elsewhere')").count() == 0
+    typing.send("Input.insertText", {"text": "\u4f60"})
+    page.wait_for_selector(".tags :text('elsewhere')")
+    assert page.locator("#tag").input_value() == "\u4f60"
+    drawn.gallery.undo(name)

@@ -456,16 +456,16 @@ export const revisionOf = ({ catalogue, revision }) => `${catalogue}.${revision}
 
 /**
  * Have a part of a page keep up: when the library has another state than the one in its `data-revision`, `follow` is
- * called, one call at a time, and once the tab is looked at.
+ * called, one call at a time, once the tab is looked at, and never between the keys of one character.
  */
 export function keepUp(part, follow) {
   let busy = false;
   let newest = null; // nothing was heard yet
   const check = async () => {
-    if (busy || leaving || document.hidden) return;
+    if (busy || leaving || composes || document.hidden) return;
     busy = true;
     try {
-      while (!leaving && newest !== null && newest !== (part()?.dataset.revision ?? newest)) {
+      while (!leaving && !composes && newest !== null && newest !== (part()?.dataset.revision ?? newest)) {
         const asked = newest;
         await follow();
         if (asked === newest) break; // what was read meanwhile may be no newer, as where the server is away
@@ -476,7 +476,12 @@ export function keepUp(part, follow) {
   };
   onChange((state) => { newest = revisionOf(state); check(); });
   addEventListener("visibilitychange", check);
+  addEventListener("compositionend", () => setTimeout(check)); // when what was composed is in its field
 }
+
+let composes = false; // a character is put together, as of Chinese: its field must stay the one that it is
+addEventListener("compositionstart", () => { composes = true; });
+addEventListener("compositionend", () => { composes = false; });
 
 function tell(state) {
   latest = state;

@@ -42,7 +42,7 @@ DESCRIPTIONS = {
     "decode_seconds": "A photo that takes longer to decode is given up.",
     "caption_seconds": "A watch starts its model again when one photo takes longer to caption; a batch has more time.",
     "max_pixels": "Photos with more pixels are refused.",
-    "nice": "Priority of index, watch and reindex below other programs: 0 = normal, 19 = lowest.",
+    "nice": "Priority of index, watch and reindex below other programs: 0 is normal, 19 the lowest.",
     "max_rate": "Photos captioned a second, at most, to spare the fan or the battery; 0: no limit.",
     "thumbnail_megabytes": "Small pictures of photos that were shown are kept in the data folder, up to this size.",
     "read_text": "Where text in photos is read: auto (where a glance shows some), always (in every photo), never.",

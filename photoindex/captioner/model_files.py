@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
 from photoindex.system.error_lines import reason_of
 from photoindex.system.file_state import sha256_of
@@ -54,6 +53,9 @@ def inspect_folder(folder: Path) -> ModelFiles:
     Raises :class:`PickleRefused` for a pickle, :class:`CheckpointError` as loading it would, but for weights that have
     the wrong shapes or are not numbers.
     """
+    # Imported here: it brings the language along, which no command needs that only asks which models there are.
+    from photoindex.captioner.vocabulary import Vocabulary
+
     refuse_pickles(folder)
     config = read_config(folder)
     try:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photoindex.captioner.model_files import CONFIG_FILE
+from photoindex.captioner.model_files import CONFIG_FILE, read_config, refuse_pickles
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError
 from photoindex.system.package_data import models_dir
@@ -41,8 +41,6 @@ def check_is_model(name: str) -> None:
 
     Raises :class:`photoindex.errors.ModelError`.
     """
-    from photoindex.captioner.model_files import read_config, refuse_pickles  # imported here: most commands need none
-
     folder = model_folder(name)
     refuse_pickles(folder)
     read_config(folder)

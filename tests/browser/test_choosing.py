@@ -24,18 +24,18 @@ def shown(page: Any) -> list[int]:
     return found
 
 
+CHOSEN = "[...document.querySelectorAll('.choose:checked')].map((box) => Number(box.parentElement.dataset.id))"
+
+
 def chosen(page: Any) -> list[int]:
-    found: list[int] = page.evaluate(
-        "[...document.querySelectorAll('.choose:checked')].map((box) => Number(box.parentElement.dataset.id))"
-    )
+    found: list[int] = page.evaluate(CHOSEN)
     return sorted(found)
 
 
 def are_chosen(look: Looker, ids: Sequence[int]) -> None:
     """Wait until these photos have their boxes checked, and no others: a list that is shown again has none for a
     moment."""
-    numbers = "[...document.querySelectorAll('.choose:checked')].map((box) => Number(box.parentElement.dataset.id))"
-    look.until(f"{numbers}.sort((one, other) => one - other).join() === '{','.join(map(str, sorted(ids)))}'")
+    look.until(f"{CHOSEN}.sort((one, other) => one - other).join() === '{','.join(map(str, sorted(ids)))}'")
     if ids:
         says(look, len(ids))
 

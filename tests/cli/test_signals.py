@@ -91,6 +91,23 @@ def test_what_is_ended_while_it_writes_leaves_nothing_half_written(
     assert [path.name for path in album.iterdir()] == ["a.jpg"]
 
 
+def ended_as_it_waits(data_dir: Path, command: list[str], name: str) -> tuple[int, str]:
+    """Send a command the signal of this name when it waits for the lock of the search index; return its status, and
+    what it said from then on."""
+    with (
+        FileLock(data_dir / "fulltext.lock"),
+        subprocess.Popen(
+            [sys.executable, "-u", "-m", "photoindex", "--data-dir", data_dir, *command], cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=handled(),
+        ) as process,
+    ):  # fmt: skip
+        assert process.stderr is not None
+        assert any("waiting for it" in line for line in process.stderr)
+        process.send_signal(getattr(signal, name))
+        _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
 @pytest.mark.parametrize("name", ENDING)
 @pytest.mark.parametrize("command", [["reindex", "--fulltext"], ["forget", "--yes", "{album}"]])
 def test_what_waits_for_another_process_is_ended(
@@ -99,19 +116,8 @@ def test_what_waits_for_another_process_is_ended(
     make_photo(album / "a.jpg")
     library.index(album)
     library.close()
-    arguments = [part.format(album=album) for part in command]
-    with (
-        FileLock(data_dir / "fulltext.lock"),
-        subprocess.Popen(
-            [sys.executable, "-m", "photoindex", "--data-dir", data_dir, *arguments], cwd=REPOSITORY,
-            stderr=subprocess.PIPE, text=True, preexec_fn=handled(),
-        ) as process,
-    ):  # fmt: skip
-        assert process.stderr is not None
-        assert any("waiting for it" in line for line in process.stderr)
-        process.send_signal(getattr(signal, name))
-        _, said = process.communicate(timeout=60)
-    assert (process.returncode, said.strip()) == (130, "photoindex: interrupted")
+    status, said = ended_as_it_waits(data_dir, [part.format(album=album) for part in command], name)
+    assert (status, said.strip()) == (130, "photoindex: interrupted")
 
 
 @pytest.mark.parametrize("name", ENDING)
@@ -128,19 +134,8 @@ def test_what_ends_in_order_waits_no_longer_for_another_process_to_make_the_inde
     library.index(album)
     library.close()
     shutil.rmtree(library.settings.index_path)
-    arguments = [part.format(album=album) for part in command]
-    with (
-        FileLock(data_dir / "fulltext.lock"),
-        subprocess.Popen(
-            [sys.executable, "-u", "-m", "photoindex", "--data-dir", data_dir, *arguments], cwd=REPOSITORY,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=handled(),
-        ) as process,
-    ):  # fmt: skip
-        assert process.stderr is not None
-        assert any("waiting for it" in line for line in process.stderr)
-        process.send_signal(getattr(signal, name))
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == status, said
+    ended, said = ended_as_it_waits(data_dir, [part.format(album=album) for part in command], name)
+    assert ended == status, said
     assert said.count("\n") <= 2
     assert "Traceback" not in said
 
